@@ -55,7 +55,7 @@ def wave(tau_ratio, seconds):
     """Run from a state near the optimum; return w1 over the last 60 s, once per second."""
     x, y = samples()
     circuit = ds.load_circuit("bmvr", inputs=3, outputs=3, hidden=2, tau_ratio=tau_ratio)
-    point = ds.fixed_point(field(tau_ratio), starts=6)
+    point = ds.fixed_point(field(tau_ratio), starts=6, method="newton")
     rng = np.random.default_rng(5)
     weights = {
         n: w + 0.01 * rng.normal(size=w.shape) for n, w in point.state.items() if "." not in n

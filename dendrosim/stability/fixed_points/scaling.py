@@ -17,6 +17,7 @@ class ScaledFlow(Flow):
         self.flow, self.scale = flow, scale
         self.labels, self.units = flow.labels, flow.units
         self.start = flow.start / scale
+        self.cost = flow.cost
 
     @property
     def parameters(self) -> Mapping[str, float]:  # type: ignore[override]

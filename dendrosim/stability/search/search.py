@@ -26,7 +26,8 @@ would stay for ever."""
 
 PATIENCE, IMPATIENCE = 5000, 1500
 """Number of evaluations for which the flow is followed from the start if an unstable point is known, and if none
-is: then a few periods of an oscillation are enough, since its mean is close to a fixed point."""
+is: then a few periods of an oscillation are enough, since its mean is close to a fixed point. Of a flow that costs
+more, they are fewer."""
 
 RANDOM_STARTS = 20
 """Number of random starts that are tried if nothing else leads to a fixed point."""
@@ -76,7 +77,8 @@ def search(
             relaxed, further = None, list[Attempt]()
         else:
             patience = PATIENCE if points else IMPATIENCE
-            relaxed = relax(scaled, rows[0] + NUDGE * random.standard_normal(scaled.size), patience)
+            nudged = rows[0] + NUDGE * random.standard_normal(scaled.size)
+            relaxed = relax(scaled, nudged, patience // scaled.cost)
             further = _search_on(scaled, rows[0], rules, random, relaxed, bool(points))
             points = add_distinct(scaled, (a for a in further if a.converged), points)
     if points:

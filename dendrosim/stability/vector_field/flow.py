@@ -41,6 +41,8 @@ class Flow(ABC):
     units: Sequence[str]
     start: Array
     parameters: Mapping[str, float]
+    cost: int = 1
+    """Rough number of evaluations of a circuit's equations in `f`; searches of costly flows are shorter."""
 
     @property
     def size(self) -> int:

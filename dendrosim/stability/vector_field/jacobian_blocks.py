@@ -65,8 +65,11 @@ def _multiply_block(matrix: Any, block: Block, samples: int) -> Block:
         parts = matrix @ block.reshape(columns, -1)
         return compact_block(parts.reshape(rows * samples, -1))
     if samples > 1:
-        every = sparse.kron(sparse.csr_array(matrix), sparse.eye_array(samples), format="csr")
-        return compact_block(every @ _as_matrix(block))
+        every = _in_every_sample(matrix, samples)
+        if _storage(block) == "diagonal":
+            every.data *= block[every.indices]
+            return compact_block(every)
+        return compact_block(every @ block)
     if _storage(block) == "sparse":
         return compact_block(matrix @ block)
     if sparse.issparse(matrix):
@@ -77,6 +80,20 @@ def _multiply_block(matrix: Any, block: Block, samples: int) -> Block:
     if rows == columns and not np.any(matrix - np.diag(np.diag(matrix))):
         return np.diag(matrix) * block
     return compact_block(matrix * block)
+
+
+def _in_every_sample(matrix: Any, samples: int) -> sparse.csr_array:
+    """Return the Kronecker product of `matrix` and I, which multiplies each sample of a flat variable."""
+    if sparse.issparse(matrix):
+        return sparse.kron(matrix, sparse.eye_array(samples), format="csr")
+    rows, columns = matrix.shape
+    # Written row by row: a general Kronecker product takes longer than all the rest of a small Jacobian.
+    shape = (rows, samples, columns)
+    values = np.broadcast_to(np.asarray(matrix, dtype=float)[:, None, :], shape).flatten()
+    places = np.arange(samples)[:, None] + samples * np.arange(columns)
+    indices = np.broadcast_to(places, shape).flatten()
+    starts = columns * np.arange(rows * samples + 1)
+    return sparse.csr_array((values, indices, starts), shape=(rows * samples, columns * samples))
 
 
 def _as_matrix(block: Block) -> Any:

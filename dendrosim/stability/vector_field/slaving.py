@@ -54,6 +54,8 @@ class SlavedField(CircuitFlow):
         Names of the fast states, which follow the others without delay.
     """
 
+    cost = 10  # a Jacobian of the fast states and at least two evaluations of the field
+
     def __init__(self, field: CircuitField, fast: set[str]) -> None:
         self._field, self._names = field, frozenset(fast)
         self.circuit, self.samples = field.circuit, field.samples
