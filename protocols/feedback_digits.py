@@ -62,7 +62,7 @@ import numpy as np
 import dendrosim as ds
 from dendrosim.analysis import learning_signals
 from dendrosim.analysis.random_feedback_claims import decide_claims, order_gaps
-from dendrosim.errors import ParameterError
+from dendrosim.errors import ParameterError, prefix_errors
 from dendrosim.learning.feedback_cycle import feedback_cycle
 from dendrosim.learning.recorded_weights import dense_final, dense_trace
 from dendrosim.learning.same_start import with_drawn_weights
@@ -70,6 +70,7 @@ from dendrosim.plot import style
 from dendrosim.tasks.scaled_images import load_scaled_images
 
 SNAPSHOTS = 20  # number of times at which weights are kept
+KERNEL = 3
 EARLY = 0.1  # part of the trials that counts as early
 TRANSFER = "saturated_linear"
 Rule = Literal["bp", "bp_softmax", "urfb", "frfb", "dfa", "kolen_pollack", "weight_mirror", "bdfa"]
@@ -91,7 +92,9 @@ class Parameters(ds.Parameters):
     presentations: int = ds.parameter(640, "number of batches", least=1)
     batch: int = ds.parameter(16, "images that are shown in one trial", least=1)
     filters: int = ds.parameter(4, "units at each place of hidden layers", least=1)
-    kernel: int = ds.parameter(3, "height and width of patches of local layers", least=1)
+    kernel: int | None = ds.parameter(
+        None, "height and width of patches of local layers (default: 3)", least=1
+    )
     stride: int = ds.parameter(2, "distance of places in layer 1, in pixels", least=1)
     pruned: float = ds.parameter(
         0.0, "fraction of inputs that units of full layers lack", least=0, below=1
@@ -166,6 +169,10 @@ def _check(p):
             raise ParameterError(f"{name} is {list(given)}; give at least one, and none twice")
     if list(p.depths) != sorted(p.depths):
         raise ParameterError(f"depths is {list(p.depths)}; give them in ascending order")
+    if p.kernel is not None and "local" not in p.kinds:
+        raise ParameterError(
+            f"kernel is {p.kernel}, which is for local layers; choose kinds=[local], or leave kernel out"
+        )
     if p.pruned and "local" in p.kinds:
         raise ParameterError(
             f"pruned is {p.pruned}, which is for fully connected layers; choose kinds=[full], or leave pruned out"
@@ -190,13 +197,14 @@ def _members(p):
 def _circuit(p, member, shape, classes):
     """Return the circuit of a network, with initial weights drawn from the seed of its split."""
     height, width, channels = shape
-    patches = ds.LocalPatches(height, width, channels, p.filters, p.kernel, p.stride)
+    with prefix_errors("stride"):
+        units = ds.LocalPatches(height, width, channels, p.filters, 1, p.stride).shape[0]
     hidden = member.depth - 1
     given: dict[str, Any] = {}
     if member.kind == "local":
         count = max(1, hidden - 1)
         strides = (p.stride, *(1,) * (count - 1))
-        given = {"image": shape, "kernels": (p.kernel,) * count, "strides": strides}
+        given = {"image": shape, "kernels": (p.kernel or KERNEL,) * count, "strides": strides}
     elif p.pruned:
         given["pruned"] = p.pruned
     if member.rule == "kolen_pollack":
@@ -209,7 +217,7 @@ def _circuit(p, member, shape, classes):
     form = {"form": "phases"} if rule == "bdfa" else {"form": "compartments", "coupling": 0.0}
     circuit = ds.load_circuit(
         "feedback_alignment",
-        sizes=(height * width * channels, *(patches.shape[0],) * hidden, classes),
+        sizes=(height * width * channels, *(units,) * hidden, classes),
         rule=rule,
         transfer=TRANSFER,
         eta=p.eta,

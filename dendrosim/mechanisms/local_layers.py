@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from dendrosim.circuit.connectivity.local_patches import LocalPatches
 from dendrosim.circuit.declaration import parameter
-from dendrosim.errors import ParameterError
+from dendrosim.errors import ParameterError, prefix_errors
 
 
 class LocalLayers:
@@ -44,7 +44,7 @@ def patches_of_layers(
     ParameterError
         If kernels or strides are too many or missing, or the sizes of layers do not fit.
     ShapeError
-        If the patches do not tile a layer.
+        If patches are larger than the layer below, or do not tile it.
     """
     _check(sizes, image, kernels, strides)
     found: dict[int, LocalPatches] = {}
@@ -54,7 +54,8 @@ def patches_of_layers(
     for i, (kernel, stride) in enumerate(
         zip(kernels, strides or (1,) * len(kernels), strict=True), 1
     ):
-        places = LocalPatches(height, width, channels, 1, kernel, stride).shape[0]
+        with prefix_errors(f"kernels, strides: layer {i}"):
+            places = LocalPatches(height, width, channels, 1, kernel, stride).shape[0]
         filters, rest = divmod(sizes[i], places)
         if rest:
             raise ParameterError(

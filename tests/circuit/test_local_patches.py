@@ -43,6 +43,7 @@ def test_an_inner_unit_sees_all_channels_of_its_patch():
     ("changes", "error", "message"),
     [
         ({"kernel": 9, "padding": "valid"}, ShapeError, "larger than height = 8"),
+        ({"kernel": 8, "width": 6}, ShapeError, "the kernel is 8, larger than width = 6; choose at most 6"),
         ({"stride": 3}, ShapeError, "do not tile the image: height = 8 is not a multiple of stride = 3"),
         ({"stride": 2, "kernel": 3, "padding": "valid"}, ShapeError, "height - kernel = 5"),
         ({"filters": 0}, ParameterError, "filters"),

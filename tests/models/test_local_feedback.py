@@ -113,6 +113,8 @@ def test_circuits_with_fewer_layers_learn_in_the_cycle_of_a_deeper_one():
         ({"kernels": (), "image": ()}, ParameterError, r"strides is \(2, 1\), which has a meaning only"),
         ({"strides": (2,)}, ParameterError, "give one stride for each kernel"),
         ({"strides": (3, 1)}, ShapeError, "do not tile the image: height = 4"),
+        ({"kernels": (5, 2)}, ShapeError, "layer 1: .*the kernel is 5, larger than height = 4; choose at most 4"),
+        ({"kernels": (3, 3)}, ShapeError, "layer 2: .*the kernel is 3, larger than height = 2"),
         ({"kernels": (3, 2, 1, 1), "strides": ()}, ParameterError, "there are 3 hidden layers"),
         ({"sizes": (16, 13, 4, 5, 3)}, ParameterError, "layer 1 have 4 positions; give it a multiple of 4"),
         ({"pruned": 0.5}, ParameterError, "pruned is 0.5, which is for fully connected layers"),

@@ -138,7 +138,22 @@ def test_cifar_files_of_a_user_are_learned(tmp_path):
         ({"depths": (4, 2)}, ParameterError, "ascending order"),
         ({"rules": ("bp", "bp")}, ParameterError, "none twice"),
         ({"splits": ()}, ParameterError, "give at least one"),
-        ({"stride": 3}, ShapeError, "do not tile the image"),
+        ({"stride": 3}, ShapeError, "stride: .* do not tile the image"),
+        (
+            {"kernel": 9, "depths": (2,)},
+            ShapeError,
+            "layer 1: .* kernel is 9, larger than height = 8",
+        ),
+        (
+            {"kernel": 5, "depths": (2, 4)},
+            ShapeError,
+            "layer 2: .* kernel is 5, larger than height = 4",
+        ),
+        (
+            {"kernel": 3, "kinds": ("full",)},
+            ParameterError,
+            r"choose kinds=\[local\], or leave kernel",
+        ),
         ({"pruned": 0.5}, ParameterError, r"choose kinds=\[full\], or leave pruned out"),
         (
             {"pruned": 0.999, "kinds": ("full",)},

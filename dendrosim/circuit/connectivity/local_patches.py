@@ -33,7 +33,7 @@ class LocalPatches(Connections):
     filters : int
         Postsynaptic units at each position of the patch.
     kernel : int
-        Height and width of the patch, in places.
+        Height and width of the patch, in places; at most those of the image.
     stride : int, optional
         Distance of neighbouring positions of the patch, in places (default 1).
     padding : {"same", "valid"}, optional
@@ -45,8 +45,8 @@ class LocalPatches(Connections):
     Raises
     ------
     ShapeError
-        If the patches do not fit into the image without a rest; `Circuit` also raises this error if a population
-        does not have as many units as the image or the positions.
+        If the kernel is larger than the image, or the patches do not fit into it without a rest; `Circuit` also
+        raises this error if a population does not have as many units as the image or the positions.
     ParameterError
         If a number is not an integer of at least 1.
 
@@ -71,10 +71,10 @@ class LocalPatches(Connections):
         for name in ("height", "width", "channels", "filters", "kernel", "stride"):
             as_whole_number(f"LocalPatches.{name}", getattr(self, name), 1)
         for name, size in (("height", self.height), ("width", self.width)):
-            if self.padding == "valid" and self.kernel > size:
+            if self.kernel > size:
                 raise ShapeError(
-                    f"LocalPatches: the kernel is {self.kernel}, larger than {name} = {size}; make it smaller, or "
-                    'use padding="same"'
+                    f"LocalPatches: the kernel is {self.kernel}, larger than {name} = {size}; choose at most "
+                    f"{min(self.height, self.width)}"
                 )
             rest = (size if self.padding == "same" else size - self.kernel) % self.stride
             if rest:
