@@ -33,6 +33,12 @@ Meulemans et al. (2020), A theoretical framework for target propagation, eq. 5 (
 Errata applied
 --------------
 None needed.
+
+Claims that fail
+----------------
+Meulemans et al., theorem 6: linear networks of any architecture converge to the global minimum. Weights of 0 are a
+fixed point of the rule if there is a hidden layer, whatever the targets: nothing reaches the output, and nothing
+comes back. That updates are within 90 degrees of gradient descent holds.
 """
 
 from typing import Literal

@@ -42,6 +42,10 @@ D^2, but its symmetric part need not be positive. In the network 1-2-2 with W_1 
 and leaky_relu of slope 0.1, for x = 1 and the error (1, 1), the cosine between the update of W_1 and the descent
 direction is -0.9665, and the loss rises. With step=modified the update does descend: its product with the gradient
 is -|e|^2 |h_(i-1)|^2. The protocol `tp_descent` shows both.
+
+Theorems 4.6 and 4.7, that learned inverses are pseudo-inverses only if activities have the covariance sigma^2 I:
+with decay_q = 0 and W of full row rank, it is enough that C W^T = W^T B for some matrix B (the row space of W is
+invariant), because then C W^T (W C W^T)^-1 = W^T (W W^T)^-1.
 """
 
 from typing import Literal

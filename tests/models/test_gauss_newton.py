@@ -51,6 +51,17 @@ def test_updates_are_steps_towards_gauss_newton_targets(sizes, given):
         assert one == pytest.approx(other, rel=1e-8, abs=1e-8)
 
 
+def test_weights_of_0_do_not_learn_although_the_loss_has_a_lower_minimum():
+    """Theorem 6 of Meulemans et al. (2020) does not hold for every start."""
+    sizes, x = (3, 1, 3), np.eye(3)
+    circuit = ds.load_circuit("gauss_newton", sizes=sizes, solution="flow", damping=0.1, eta="2 Hz")
+    still = {"w1": np.zeros((1, 3)), "w2": np.zeros((3, 1))}
+    moved = {"w1": np.array([[0.1, 0.0, 0.0]]), "w2": np.array([[0.1], [0.0], [0.0]])}
+    for start, learns in ((still, False), (moved, True)):
+        changes, _ = learned(circuit, start, x, np.diag([3.0, 2.0, 1.0]), eta=2.0)
+        assert all(np.any(change != 0) == learns for change in changes)
+
+
 def test_targets_settle_with_the_rates_of_the_jacobian():
     """In a linear network, modes of u decay with (damping + sigma^2)/(lag tau), and rates with 1/tau."""
     sizes, lag, tau = (3, 4, 2), 2.0, 10e-3
