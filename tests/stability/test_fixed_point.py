@@ -15,6 +15,7 @@ from dendrosim.stability.continuation.continuation import continuation
 from dendrosim.stability.fixed_points import linear_solver
 from dendrosim.stability.fixed_points.fixed_point import fixed_point
 from dendrosim.stability.fixed_points.rows import mode_rows
+from dendrosim.stability.spectrum.spectrum import Spectrum
 from dendrosim.stability.stability_map import stability_map
 
 
@@ -281,3 +282,21 @@ def test_time_constants_have_a_unit_of_their_size(tau, shown):
     cell = ds.Population("cell", 1, "dy/dt = -y/tau : 1")
     point = fixed_point(ds.vector_field(ds.Circuit((cell,), parameters={"tau": tau})))
     assert mode_rows(point.spectrum)[0][2] == shown
+
+
+def spectrum_of(*rates: float) -> Spectrum:
+    return Spectrum(
+        -np.array(rates, dtype=complex), len(rates), 1e-9, 0, 1.0, np.diag(-np.array(rates))
+    )
+
+
+@pytest.mark.parametrize("count", [8, 9, 10])
+def test_the_table_has_every_mode_up_to_two_more_than_its_usual_length(count: int) -> None:
+    rows = mode_rows(spectrum_of(*range(1, count + 1)))
+    assert [row[1] for row in rows] == [f"-{rate}" for rate in range(1, count + 1)]
+
+
+def test_the_table_always_has_the_fastest_mode_and_counts_those_it_leaves_out() -> None:
+    rows = mode_rows(spectrum_of(1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 10, 400, 400))
+    assert [row[1] for row in rows[:8]] == [f"-{rate}" for rate in range(1, 9)]
+    assert rows[8:] == [("and 3 more", "down to -10", "", ""), ("2", "-400", "2.5 ms", "")]

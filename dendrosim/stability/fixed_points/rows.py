@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from dendrosim.arrays import Array
+from dendrosim.arrays import Array, Complex
 from dendrosim.stability.spectrum.spectrum import Spectrum
 from dendrosim.stability.vector_field.flow import Flow
 
@@ -16,33 +16,46 @@ MODES = ("modes", "eigenvalue (1/s)", "time constant", "frequency")
 
 
 def mode_rows(spectrum: Spectrum) -> Rows:
-    """Return the rightmost modes: multiplicity, eigenvalue, time constant and frequency of each.
+    """Return multiplicity, eigenvalue, time constant and frequency of the rightmost modes and of the last one.
 
-    The last row has the number of eigenvalues that are not shown, and the smallest real part among them.
+    The last mode is often the fastest, which limits the time step. If two or more modes before it are not shown, a
+    row has the number of their eigenvalues and the smallest real part among them.
     """
     values = spectrum.eigenvalues
-    rows: Rows = []
-    taken = np.zeros(len(values), dtype=bool)
-    size = float(np.max(abs(values), initial=1e-300))
-    for value in values:
-        if len(rows) == _SHOWN_MODES and not taken.all():
-            left = values[~taken]
-            rows.append((f"and {len(left)} more", f"down to {left.real.min():.6g}", "", ""))
-            break
-        same = ~taken & (abs(values - value) <= _SAME * size)
-        if not same.any():
-            continue
-        taken |= same
-        decay, turns = np.abs([value.real, value.imag]) > spectrum.tolerance
-        rows.append(
-            (
-                str(int(same.sum())),
-                f"{value.real:.6g}" + (f" {value.imag:+.6g}i" if turns else ""),
-                time_text(-1 / value.real) if decay else "-",
-                f"{abs(value.imag) / (2 * np.pi):.6g} Hz" if turns else "",
-            )
-        )
-    return rows
+    width = _SAME * float(np.max(abs(values), initial=1e-300))
+    shown: list[Complex] = []
+    while len(values) and len(shown) < _SHOWN_MODES:
+        group, values = _split_equal(values, values[0], width)
+        shown.append(group)
+    rows = [_mode_row(group, spectrum.tolerance) for group in shown]
+    if not len(values):
+        return rows
+    last, hidden = _split_equal(values, values[-1], width)
+    if len(hidden):
+        group, others = _split_equal(hidden, hidden[0], width)
+        if len(others):
+            rows.append((f"and {len(hidden)} more", f"down to {hidden.real.min():.6g}", "", ""))
+        else:  # a row that counts a single mode would be as long as the mode itself
+            rows.append(_mode_row(group, spectrum.tolerance))
+    return [*rows, _mode_row(last, spectrum.tolerance)]
+
+
+def _split_equal(values: Complex, value: complex, width: float) -> tuple[Complex, Complex]:
+    """Return the eigenvalues within `width` of `value`, and the others, both in their order."""
+    same = abs(values - value) <= width
+    return values[same], values[~same]
+
+
+def _mode_row(group: Complex, tolerance: float) -> tuple[str, ...]:
+    """Return the row of one mode; a part of an eigenvalue within the tolerance counts as 0."""
+    value = group[0]
+    decay, turns = np.abs([value.real, value.imag]) > tolerance
+    return (
+        str(len(group)),
+        f"{value.real:.6g}" + (f" {value.imag:+.6g}i" if turns else ""),
+        time_text(-1 / value.real) if decay else "-",
+        f"{abs(value.imag) / (2 * np.pi):.6g} Hz" if turns else "",
+    )
 
 
 def time_text(seconds: float) -> str:
