@@ -63,6 +63,15 @@ Overwrite = Annotated[
     ),
 ]
 
+Formats = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="FORMATS",
+        help="Format of figures: png, svg or pdf, or several, as in png,svg.",
+    ),
+]
+
 
 def result_file(path: Path) -> Path:
     """Return the result in a folder, if the path is such a folder; else the path itself."""

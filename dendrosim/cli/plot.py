@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dendrosim.cli.console import emit, emit_error
-from dendrosim.cli.options import DrawnBy, read_path, result_file
+from dendrosim.cli.options import DrawnBy, Formats, read_path, result_file
 from dendrosim.errors import DataError, UnknownNameError, UsageError
+from dendrosim.plot.formats import DEFAULT, read_formats
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,6 +51,7 @@ def plot(
             help="Folder for the figures (default: the one of the result or sweep).",
         ),
     ] = None,
+    formats: Formats = DEFAULT,
 ) -> None:
     """Draw the figures of a result, or the metrics of a sweep against its parameters."""
     from dendrosim.experiments.output_folder import Output
@@ -57,6 +59,7 @@ def plot(
     from dendrosim.results.result import open_result
     from dendrosim.study.sweep_file import is_sweep
 
+    suffixes = read_formats(formats)
     if is_sweep(file):
         if protocol is not None:
             raise UsageError("--protocol is for figures of a run: leave it out")
@@ -67,7 +70,7 @@ def plot(
         figures = _figures(open_result(file), protocol)
     output = Output(out or (file if file.is_dir() else file.parent), file.stem)
     with output.write_files() as folder:
-        names = [path.name for path in save_all(figures, folder)]
+        names = [path.name for path in save_all(figures, folder, suffixes)]
     for name in names:
         emit(str(output.folder / name))
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import sys
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +13,7 @@ from dendrosim.cli.again import Repeated, print_differences, repeat
 from dendrosim.cli.console import emit, emit_error, emit_json, emit_table
 from dendrosim.cli.options import (
     BACKENDS,
+    Formats,
     Json,
     Out,
     Overwrite,
@@ -26,6 +28,7 @@ from dendrosim.engine.backends import prepare
 from dendrosim.engine.names import PRECISIONS
 from dendrosim.errors import DendrosimError, ResumeError, UsageError
 from dendrosim.experiments.output_folder import RESULT
+from dendrosim.plot.formats import DEFAULT, read_formats
 
 if TYPE_CHECKING:
     from dendrosim.experiments.output_folder import Output
@@ -106,11 +109,13 @@ def run(
     ] = False,
     out: Out = None,
     overwrite: Overwrite = False,
+    formats: Formats = DEFAULT,
     json: Json = False,
 ) -> None:
     """Run a protocol, measure it, and write the result and its figures."""
     check_choice("back end", backend, BACKENDS)
     check_choice("precision", precision, PRECISIONS)
+    suffixes = read_formats(formats)
     if continue_clock and initial is None:
         raise UsageError(
             "--continue-clock continues the clock of a result: name its file with --initial RESULT.nc"
@@ -152,7 +157,7 @@ def run(
                 output, loaded, measure, run_settings, state, progress=True, overwrite=overwrite,
                 continue_clock=continue_clock,
             )  # fmt: skip
-        figures = _draw_figures(output, measurement)
+        figures = _draw_figures(output, measurement, suffixes)
         page = _write_report(result, output, measurement) if report else None
     if json:
         _print_run_as_json(result, measurement, entry, output, figures, page, repeated)
@@ -233,12 +238,15 @@ def _load_resumed(
     return entry, build_protocol(entry, {**known, **given})
 
 
-def _draw_figures(output: "Output", measurement: "Measurement") -> list[Path]:
+def _draw_figures(
+    output: "Output", measurement: "Measurement", formats: Sequence[str]
+) -> list[Path]:
     from dendrosim.plot._save import save_all
 
     try:
         with output.write_files() as folder:
-            return [output.folder / path.name for path in save_all(measurement.figures, folder)]
+            files = save_all(measurement.figures, folder, formats)
+            return [output.folder / path.name for path in files]
     except BaseException:
         emit_error(f"the figures failed; the result is in {output.folder / RESULT}")
         raise

@@ -2,17 +2,18 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dendrosim.cli.console import emit, emit_json, emit_table
-from dendrosim.cli.options import Json, Name, Out, Overwrite, Settings, pairs, read_path
+from dendrosim.cli.options import Formats, Json, Name, Out, Overwrite, Settings, pairs, read_path
 from dendrosim.errors import UnknownMemberError, UnknownNameError, UsageError
 from dendrosim.experiments.output_folder import REPORT
 from dendrosim.machine.packages import own_version
+from dendrosim.plot.formats import DEFAULT, read_formats
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -102,6 +103,7 @@ def stability(
     ] = 0,
     out: Out = None,
     overwrite: Overwrite = False,
+    formats: Formats = DEFAULT,
     json: Json = False,
 ) -> None:
     """Find a fixed point, analyse its stability, and follow it as a parameter changes."""
@@ -118,6 +120,7 @@ def stability(
             raise UsageError(
                 "--cycles needs --continue NAME=START:STOP, on which Hopf points are found"
             )
+        suffixes = read_formats(formats)
         driven = pairs("--input", inputs, "layer0.h=0.5")
         output = Output(out, f"{entry.name}-stability")
         output.check_free(overwrite, report=True)
@@ -151,7 +154,7 @@ def stability(
         oscillations = report.follow_cycles(branch, ends) if with_cycles and branch and ends else []
         if with_cycles:
             plain |= report.cycles_plain(oscillations)
-        figures = _write(output, plain, _figures(point, branch, transient))
+        figures = _write(output, plain, _figures(point, branch, transient), suffixes)
     if json:
         emit_json({**plain, "figures": figures})
     else:
@@ -290,7 +293,9 @@ def _figures(
     return {name: lambda draw=draw: draw().figure for name, draw in axes.items()}  # type: ignore[misc]
 
 
-def _write(output: Any, plain: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Path]:
+def _write(
+    output: Any, plain: Mapping[str, Any], figures: Mapping[str, Any], formats: Sequence[str]
+) -> list[Path]:
     """Write the report and its figures, and return the paths of the figures."""
     import json
 
@@ -301,7 +306,7 @@ def _write(output: Any, plain: Mapping[str, Any], figures: Mapping[str, Any]) ->
         named = {"dendrosim": own_version(), **plain}
         text = json.dumps(to_json_value(named), indent=2, allow_nan=False)
         (folder / REPORT).write_text(text + "\n", "utf-8")
-        file_names = [path.name for path in save_all(figures, folder)]
+        file_names = [path.name for path in save_all(figures, folder, formats)]
     return [output.folder / name for name in file_names]
 
 

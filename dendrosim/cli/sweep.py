@@ -2,16 +2,18 @@
 
 import contextlib
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from dendrosim.cli.console import emit, emit_error, emit_json, emit_table
-from dendrosim.cli.options import BACKENDS, Json, check_choice, pairs, read_path
+from dendrosim.cli.options import BACKENDS, Formats, Json, check_choice, pairs, read_path
 from dendrosim.cli.show_sweep import print_failed
 from dendrosim.engine.names import PRECISIONS
 from dendrosim.errors import UsageError
+from dendrosim.plot.formats import DEFAULT, read_formats
 
 if TYPE_CHECKING:
     from dendrosim.study.sweep_result import Sweep
@@ -108,11 +110,13 @@ def sweep(
             help="Folder of the sweep (default: a new one in `runs`); the same sweep goes on there.",
         ),
     ] = None,
+    formats: Formats = DEFAULT,
     json: Json = False,
 ) -> None:
     """Run a protocol over a grid of parameter values and seeds."""
     check_choice("back end", backend, BACKENDS)
     check_choice("precision", precision, PRECISIONS)
+    suffixes = read_formats(formats)
     with contextlib.redirect_stdout(sys.stderr) if json else contextlib.nullcontext():
         if status is not None:
             if protocol is not None:
@@ -133,7 +137,7 @@ def sweep(
                 batch=batch, threads=threads, jobs=jobs, part=part, scheduler=scheduler, retry=retry,
                 mix_code=mix_code, out=out, progress=True,
             )  # fmt: skip
-        figures = _draw(found)
+        figures = _draw(found, suffixes)
     if json:
         emit_json(_plain(found, figures))
     else:
@@ -142,7 +146,7 @@ def sweep(
         raise typer.Exit(1)
 
 
-def _draw(found: "Sweep") -> list[Path]:
+def _draw(found: "Sweep", formats: Sequence[str]) -> list[Path]:
     """Draw the metrics that are numbers against the parameters, and return the paths of the files."""
     from dendrosim.results.seed_statistics import metric_names
 
@@ -152,7 +156,7 @@ def _draw(found: "Sweep") -> list[Path]:
     from dendrosim.plot._save import save
     from dendrosim.plot._sweep import sweep
 
-    return save(sweep(dataset), found.folder / "sweep")
+    return save(sweep(dataset), found.folder / "sweep", formats)
 
 
 def _plain(found: "Sweep", figures: list[Path]) -> dict[str, Any]:

@@ -1,26 +1,15 @@
-"""Write figures to PNG, SVG and PDF files."""
+"""Write figures to PNG, SVG or PDF files."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 from dendrosim.machine.atomic_file import write_file
 from dendrosim.machine.file_paths import AnyPath, as_file_path
+from dendrosim.plot.formats import DEFAULT, FORMATS, read_formats
 from dendrosim.plot.legends import move_legend_inside
 from dendrosim.plot.style import FONTS, figure_of, in_style
-
-_FORMATS: dict[str, dict[str, Any]] = {
-    "png": {"dpi": 300, "metadata": {"Software": "dendrosim"}},
-    "svg": {"metadata": {"Creator": "dendrosim", "Date": None}},
-    "pdf": {
-        "dpi": 300,
-        "metadata": {"Creator": "dendrosim", "Producer": None, "CreationDate": None},
-    },
-}
-"""Options of each file format. No date is written, so that the same figure always gives an identical file. The
-name of the program tells a later run that it may replace the file."""
-
 
 _ONE_FONT = b"font-family: 'DejaVu Sans';"
 _ALL_FONTS = f"font-family: {', '.join(map(repr, FONTS))}, sans-serif;".encode()
@@ -28,8 +17,8 @@ _ALL_FONTS = f"font-family: {', '.join(map(repr, FONTS))}, sans-serif;".encode()
 where the one font is not installed."""
 
 
-def save(drawn: Any, path: AnyPath) -> list[Path]:
-    """Write a figure as PNG with 300 dots per inch, as SVG and as PDF, and return the paths.
+def save(drawn: Any, path: AnyPath, formats: str | Iterable[str] = DEFAULT) -> list[Path]:
+    """Write a figure as PNG with 300 dots per inch, as SVG or as PDF, and return the paths.
 
     Parameters
     ----------
@@ -37,27 +26,37 @@ def save(drawn: Any, path: AnyPath) -> list[Path]:
         Result of a figure function.
     path : path
         Path of the files without suffix; the folder must exist.
+    formats : str or sequence of str, default "png"
+        One or more of "png", "svg" and "pdf", as a list or in one text: "png,svg,pdf".
 
     Returns
     -------
     list of Path
-        The PNG file, the SVG file and the PDF file.
+        One file for each format, in the order of `formats`.
 
     Raises
     ------
+    UnknownNameError
+        If there is no such format.
     UsageError
-        If `path` cannot be the path of a file.
+        If `path` cannot be the path of a file, or no format is given.
     StorageError
         If a file cannot be written.
+
+    Examples
+    --------
+    >>> axes = ds.plot.traces(result, "soma.v")                  # doctest: +SKIP
+    >>> ds.plot.save(axes, "figures/soma", formats="svg,pdf")    # doctest: +SKIP
     """
+    names = read_formats(formats)
     stem = as_file_path("path of the figure", path)
     figure, files = figure_of(drawn), []
     layout = figure.get_layout_engine()
     with in_style():
         move_legend_inside(figure)
-        for suffix, options in _FORMATS.items():
+        for suffix in names:
             content = BytesIO()
-            figure.savefig(content, format=suffix, **options)
+            figure.savefig(content, format=suffix, **FORMATS[suffix])
             written = content.getvalue()
             if suffix == "svg":
                 written = written.replace(_ONE_FONT, _ALL_FONTS)
@@ -67,7 +66,9 @@ def save(drawn: Any, path: AnyPath) -> list[Path]:
     return files
 
 
-def save_all(figures: Mapping[str, Callable[[], Any]], folder: Path) -> list[Path]:
+def save_all(
+    figures: Mapping[str, Callable[[], Any]], folder: Path, formats: Iterable[str]
+) -> list[Path]:
     """Draw figures one after the other, write them into a folder, and return the paths.
 
     Parameters
@@ -76,10 +77,12 @@ def save_all(figures: Mapping[str, Callable[[], Any]], folder: Path) -> list[Pat
         Functions without arguments that draw a figure, by name, as in `Measurement.figures`.
     folder : Path
         Folder of the files; it must exist.
+    formats : sequence of str
+        Formats of the files; see `save`.
 
     Raises
     ------
     StorageError
         If a file cannot be written.
     """
-    return [path for name, draw in figures.items() for path in save(draw(), folder / name)]
+    return [path for name, draw in figures.items() for path in save(draw(), folder / name, formats)]

@@ -89,7 +89,7 @@ def test_a_strangers_result_is_shown_and_drawn(stranger, call):
     result = open_result(stranger)
     assert "evil" in repr(result)
     assert is_plain(repr(result))
-    code, out, err = call("plot", stranger, "--out", "figures")
+    code, out, err = call("plot", stranger, "--out", "figures", "--format", "png,svg")
     assert code == 0
     assert is_plain(out)
     assert is_plain(err)

@@ -42,7 +42,7 @@ def work(n):
     for _ in range(10):
         ax = ds.plot.window(np.arange(3.0), np.ones(3), 2.0)
         sizes.add(ax.xaxis.label.get_fontsize())
-    paths = ds.plot.save(ax, f"{folder}/{n}")
+    paths = ds.plot.save(ax, f"{folder}/{n}", "png,svg,pdf")
     return sizes, [path.read_bytes() for path in paths]
 
 found = at_once(work)

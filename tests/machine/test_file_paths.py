@@ -109,7 +109,7 @@ WRITING = {
     "run.out": lambda p: ds.run(leaky_protocol(), "numpy", out=p),
     "sweep.out": lambda p: ds.sweep("fi_curve", {}, backend="numpy", out=p),
     "Result.save": lambda p: result_examples.result().save(p),
-    "plot.save": lambda p: ds.plot.save(figure(), p),
+    "plot.save": lambda p: ds.plot.save(figure(), p, "png,svg,pdf"),
     "write_report": lambda p: ds.write_report(result_examples.result(), p, ds.Measurement({})),
 }
 FUNCTIONS = READING | WRITING

@@ -78,6 +78,6 @@ def test_angles_that_do_not_fit_are_refused():
 
 def test_saved_figures_are_reproducible(tmp_path):
     for name in "ab":
-        plot.save(plot.angles(TRIALS, three_directions()), tmp_path / name)
+        plot.save(plot.angles(TRIALS, three_directions()), tmp_path / name, "png,svg")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")

@@ -113,5 +113,5 @@ def test_a_plane_that_makes_no_sense_is_refused():
 def test_saved_figures_of_a_plane_are_reproducible(tmp_path):
     flow = flows.bistable()
     for name in "ab":
-        plot.save(plot.phase_plane(flow, "layer.h[0]", "layer.h[1]"), tmp_path / name)
+        plot.save(plot.phase_plane(flow, "layer.h[0]", "layer.h[1]"), tmp_path / name, "svg")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()

@@ -250,7 +250,7 @@ def test_legends_of_a_raster_lie_beside_it_and_in_the_figure():
 def test_spike_figures_can_be_saved_alike_twice(tmp_path):
     data = result(pyramidal=spikes((0, 10), (1, 20), (1, 22)))
     for name in "ab":
-        plot.save(plot.raster(data, "pyramidal"), tmp_path / name)
+        plot.save(plot.raster(data, "pyramidal"), tmp_path / name, "svg")
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
 
 
