@@ -28,6 +28,7 @@ PER_TRIAL = 8  # time steps of an online presentation: 3 to settle, 5 to learn
 PRESENTATIONS = 80_000  # default of online presentations
 PERTURBATION = 0.01  # default of the distance from the optimum
 ANNEAL = 5000  # presentations after which the online learning rate has halved
+GAIN = 1.0  # default of the model's parameter
 # How far from the optimum a circuit counts as converged.
 EXCESS, ERROR, EXCESS_ONLINE = 1e-6, 1e-4, 0.02
 SETTLED = "the approach to the optimum is exponential, and the run is long enough for this"
@@ -105,6 +106,12 @@ def _check(p: Parameters) -> None:
                 f"{name} is {value}, but {choice} is {chosen}; {name} has a meaning only with {choice}={option}; "
                 "leave it out"
             )
+    gain = p.circuit["gain"]
+    if p.start == "optimum" and gain != GAIN:
+        raise ParameterError(
+            f"gain is {gain}, but start is optimum; gain is the size of random initial weights and has a meaning "
+            "only with start=random; leave it out"
+        )
 
 
 def _online(p: Parameters, x: np.ndarray, shown: int) -> ds.Block:

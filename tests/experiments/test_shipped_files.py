@@ -4,6 +4,7 @@ The part of the check that runs nothing is done for all files, the whole check f
 """
 
 import pytest
+from dead_parameters import dead_parameters
 
 from dendrosim.experiments.file_check.check_file import check_file
 from dendrosim.experiments.file_check.measure_check import MEASURE
@@ -106,3 +107,11 @@ def test_a_shipped_protocol_has_no_findings(name):
     report = check_file(name, "protocol", SMALLER.get(name))
     assert not report.findings
     assert set(report.not_applicable) == ({MEASURE} if name in NOT_MEASURED else set())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "kind"), [(n, kind) for kind in NAMES for n in NAMES[kind] if n not in LARGE]
+)
+def test_no_parameter_does_nothing_with_an_option_of_a_choice(name, kind):
+    assert not dead_parameters(name, kind, SMALLER.get(name, {}))
