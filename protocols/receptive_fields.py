@@ -41,7 +41,9 @@ class Parameters(ds.Parameters):
     eta: float | None = ds.parameter(
         None, "learning rate per patch (0.002 for oja, 0.001 for bcm)", above=0
     )
-    average: int = ds.parameter(200, "patches over which the threshold of bcm averages", least=1)
+    average: int = ds.parameter(
+        200, "patches over which the threshold of bcm averages", least=1, only={"rule": "bcm"}
+    )
     data_seed: int = ds.parameter(0, "seed of the patches", least=0)
 
 

@@ -33,7 +33,9 @@ def test_a_sweep_prints_mean_and_spread_over_seeds(call):
 
 
 def test_a_sweep_as_json_and_its_exit_code(call, tmp_path):
-    code, out, _ = call(*sweep("--set", "level=-1,1,200", "--seeds", "3,", "--json", "--format", "png,svg"))
+    code, out, _ = call(
+        *sweep("--set", "level=-1,1,200", "--seeds", "3,", "--json", "--format", "png,svg")
+    )
     assert code == 1
     plain = json.loads(out)
     failed = {

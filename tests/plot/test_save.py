@@ -11,7 +11,6 @@ import result_examples as examples
 from dendrosim import plot
 from dendrosim.errors import StorageError, UnknownNameError, UsageError
 
-
 ALL = ("png", "svg", "pdf")
 
 
