@@ -74,6 +74,7 @@ from .signals.sine import Sine as Sine
 from .signals.step import Step as Step
 from .signals.table import Table as Table
 from .stability.continuation.continuation import continuation as continuation
+from .stability.curves.curve import curve as curve
 from .stability.cycles.cycles import cycles as cycles
 from .stability.cycles.periodic_orbit import periodic_orbit as periodic_orbit
 from .stability.fixed_points.fixed_point import fixed_point as fixed_point

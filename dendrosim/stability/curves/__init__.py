@@ -1,0 +1,1 @@
+"""Curves of folds and Hopf points in two parameters."""
