@@ -8,6 +8,12 @@ import pytest
 import dendrosim as ds
 from dendrosim.errors import ParameterError, UnknownNameError
 
+MORRIS_LECAR = """
+dv/dt = (current - 4*m*(v - 120) - 8*w*(v + 84) - 2*(v + 60))/(20*tau) : 1
+dw/dt = phi*(0.5*(1 + tanh((v - 12)/17.4)) - w)*cosh((v - 12)/34.8)/tau : 1
+m = 0.5*(1 + tanh((v + 1.2)/18)) : 1
+"""
+
 
 def bifurcation(flow, kind, start, stop, name="a"):
     """Return the first bifurcation of a kind on the branch from the flow's start."""
@@ -140,3 +146,20 @@ def test_errors_name_what_cannot_be_followed():
     pairs.flow.parameters["other"] = 0.0
     with pytest.raises(ParameterError, match="cross together"):
         ds.curve(pairs, "other", -1.0, 1.0)
+
+
+@pytest.mark.slow
+def test_fold_and_hopf_curves_of_morris_lecar_meet():
+    cell = ds.Population("m", 1, MORRIS_LECAR)
+    circuit = ds.Circuit((cell,), parameters={"tau": "1 ms", "current": -20.0, "phi": 1 / 15})
+    field = ds.vector_field(circuit, values={"m.v": -60.0, "m.w": 0.0})
+    branch = ds.continuation(field, "current", -20.0, 150.0, point=ds.fixed_point(field))
+    low = min((b for b in branch.bifurcations if b.kind == "fold"), key=lambda b: b.value)
+    hopf = next(b for b in branch.bifurcations if b.kind == "hopf")
+    folds, cycles = (ds.curve(b, "phi", 0.02, 0.6) for b in (low, hopf))
+    # phi scales one equation and does not move fixed points, so that folds stay at their current.
+    assert np.allclose(folds.values[:, 0], -9.9490, atol=1e-4)
+    assert np.allclose(
+        special(folds)["bogdanov-takens"], special(cycles)["bogdanov-takens"], atol=1e-8
+    )
+    assert list(special(cycles)) == ["bautin", "bogdanov-takens"]

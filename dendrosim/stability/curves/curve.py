@@ -22,6 +22,9 @@ from dendrosim.stability.vector_field.number_arguments import read_number
 STRAIGHT = 0.9
 """Cosine of the angle between the tangents at both ends of a step below which the step is halved."""
 
+STRAY = 1.5
+"""Distance of two neighbours, relative to the length of the step, above which the step is halved."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -185,6 +188,8 @@ def _follow(system: Determining, first: Point, settings: Settings) -> Trace:
             z, iterations = _cut(system, left, *system.along(left, length))
             system.flow(z).check(system.state(z))
             right = system.point(z, left.tangent, left.borders, iterations)
+            if np.linalg.norm(z - left.z) > STRAY * length:
+                raise CorrectorStuck("Newton's method jumped to another part of the curve")
             if right.tangent @ left.tangent < STRAIGHT:
                 raise CorrectorStuck("the curve bends too sharply")
         except (CorrectorStuck, DendrosimError, OutsideDomain) as error:
@@ -196,7 +201,11 @@ def _follow(system: Determining, first: Point, settings: Settings) -> Trace:
             trace.message = f"{why} at {_where(system, left.z)}: {error}"
             return trace
         distance = float(left.tangent @ (z - left.z))
-        for kind, special in find_special(system, left, z, distance):
+        found = find_special(system, left, z, distance)
+        if system.hopf and z[-1] <= 0.0 and "bogdanov-takens" not in dict(found):
+            trace.message = f"the frequency vanishes after {_where(system, left.z)}"
+            return trace
+        for kind, special in found:
             trace.special.append((kind, special))
             if system.hopf and kind == "bogdanov-takens":
                 trace.points.append(special)
